@@ -1,5 +1,5 @@
 // @ts-check
-/** The fleet: how many terminals are on the line, how that was in the last hours, and what changed lately. */
+/** The fleet: how many terminals are online, how that was in the last hours, and what changed lately. */
 import { ago, fill, h, link } from "../dom.js";
 import { get } from "../http.js";
 import { every, paced } from "../live.js";

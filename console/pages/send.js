@@ -110,8 +110,8 @@ async function review(request, count) {
       ": ",
       h("b", null, counted(count.targets, "terminal")),
       count.online < count.targets
-        ? `, of which ${number(count.online)} are on the line now.`
-        : ", all on the line now.",
+        ? `, of which ${number(count.online)} are online now.`
+        : ", all online now.",
     ),
     h(
       "ul",

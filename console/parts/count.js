@@ -48,5 +48,5 @@ async function missing(id, signal) {
 /** @param {Count} count */
 const counts = ({ targets, online }) =>
   targets
-    ? `${counted(targets, "terminal")}, ${online === targets ? "all" : number(online)} on the line now.`
+    ? `${counted(targets, "terminal")}, ${online === targets ? "all" : number(online)} online now.`
     : "No terminal is chosen.";

@@ -10,9 +10,9 @@ import { commandLink, rolloutLink, sign, terminalLink } from "./signs.js";
 
 /** What each kind of event says, from its data. @type {Record<string, (data: any) => Child>} */
 const SAYS = {
-  "terminal.online": (data) => ["on the line at ", word(data.node)],
+  "terminal.online": (data) => ["online at ", word(data.node)],
   "terminal.offline": (data) =>
-    ["off the line: ", why(data.reason, data.code), data.text ? [" “", word(data.text), "”"] : null].flat(),
+    ["offline: ", why(data.reason, data.code), data.text ? [" “", word(data.text), "”"] : null].flat(),
   "terminal.health": (data) => ["its condition is ", sign(data.condition)],
   "terminal.event": (data) => [
     "says ",

@@ -26,7 +26,7 @@ export function past(signal, read) {
       );
       read(minutes);
       line.show([
-        pointsOf(minutes, "on the line", "online", (each) => each.online, true),
+        pointsOf(minutes, "online", "online", (each) => each.online, true),
         pointsOf(minutes, "offline", "offline", (each) => each.offline),
       ]);
       work.show([

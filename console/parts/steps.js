@@ -14,7 +14,7 @@ const MOST = 5;
 const COMPARED = /** @type {const} */ ([
   {
     of: (/** @type {Minute} */ each) => each.online,
-    more: ["online", "came on the line"],
+    more: ["online", "came online"],
     fewer: ["offline", "left the line"],
   },
   {

@@ -1,5 +1,5 @@
 // @ts-check
-/** When a terminal was on the line, and how it was, as a strip of time, drawn as SVG from its last changes. */
+/** When a terminal was online, and how it was, as a strip of time, drawn as SVG from its last changes. */
 import { h, s } from "../dom.js";
 import { clock, day, span } from "../text.js";
 
@@ -22,7 +22,7 @@ export function strip(terminal, changes) {
     return s("rect", { ...place, y: 0, height: 24, "data-state": state }, title);
   });
   const on = spans.filter(({ state }) => state !== "offline").reduce((sum, { from, until }) => sum + until - from, 0);
-  const says = `on the line for ${span(on / 1000)} of the last ${span(whole / 1000)}`;
+  const says = `online for ${span(on / 1000)} of the last ${span(whole / 1000)}`;
   const picture = s(
     "svg",
     { viewBox: "0 0 1000 24", preserveAspectRatio: "none", role: "img", "aria-label": says },

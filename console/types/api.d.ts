@@ -1396,7 +1396,7 @@ export interface components {
             /** @description The name. */
             name: components["schemas"]["NoticeName"];
             /**
-             * @description How long a terminal is off the line before a message tells of it.
+             * @description How long a terminal is offline before a message tells of it.
              * @example 90s
              * @example 2h
              * @example 1m 30s
@@ -1545,7 +1545,7 @@ export interface components {
             /** @description Which terminals the notice is about, by their ids and labels; all by default. */
             match?: string;
             /**
-             * @description How long a terminal is off the line before `terminal.away` tells of it: 1 s to 30 days, 10 min by default.
+             * @description How long a terminal is offline before `terminal.away` tells of it: 1 s to 30 days, 10 min by default.
              * @default 10m
              * @example 90s
              * @example 2h
@@ -1580,7 +1580,7 @@ export interface components {
             /** @description The name. */
             name: components["schemas"]["NoticeName"];
             /**
-             * @description How long a terminal is off the line before a message tells of it.
+             * @description How long a terminal is offline before a message tells of it.
              * @example 90s
              * @example 2h
              * @example 1m 30s

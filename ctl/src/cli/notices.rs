@@ -29,7 +29,7 @@ pub enum NoticeVerb {
         /// flag for more
         #[arg(long, value_name = "KIND", required = true)]
         on: Vec<NoticeKind>,
-        /// How long a terminal is off the line before terminal.away tells of it
+        /// How long a terminal is offline before terminal.away tells of it
         #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
         off_for: Duration,
         /// Only terminals that this picks by labels and @id, such as 'site ^= bj or @id = t1'

@@ -1,4 +1,4 @@
-//! A broadcast to all registered terminals, of which some are on the line, and meanwhile commands to single terminals at another node.
+//! A broadcast to all registered terminals, of which some are online, and meanwhile commands to single terminals at another node.
 
 use std::{fs, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     step::{Recorder, median},
 };
 
-/// The terminals on the line.
+/// The online terminals.
 const ONLINE: usize = 15_000;
 /// Broadcasts.
 const ROUNDS: usize = 7;

@@ -51,7 +51,7 @@ pub struct BenchPartition {
     pub connection: Connection,
 }
 
-/// Terminals that are registered, each on the line at one of the nodes.
+/// Terminals that are registered, each online at one of the nodes.
 pub struct BenchFleet {
     /// The number of partitions.
     pub count: Partitions,

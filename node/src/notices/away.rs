@@ -1,4 +1,4 @@
-//! Terminals that are off the line for so long, and the search for those whose events were lost.
+//! Terminals that are offline for so long, and the search for those whose events were lost.
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -22,10 +22,10 @@ const AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// The terminals of one portion of a search.
 const SURVEY_PORTION: usize = 512;
 
-/// A terminal off the line, and its place among such terminals.
+/// An offline terminal, and its place among such terminals.
 type AwayItem = (AwayScore, TerminalId);
 
-/// What a message says of terminals off the line.
+/// What a message says of offline terminals.
 #[derive(Serialize)]
 struct AwayData {
     off_for: String,
@@ -40,7 +40,7 @@ struct AwayTerminal {
 }
 
 impl NoticeCarrier {
-    /// Adds a message of the next terminals that are off the line for as long as a notice says, for each notice.
+    /// Adds a message of the next terminals that are offline for as long as a notice says, for each notice.
     pub(super) async fn tell_away(&self, turn: &mut OpenTurn) -> Result<(), BackplaneError> {
         let records: Vec<_> = turn.records().filter(|record| record.is_on(NoticeKind::TerminalAway)).cloned().collect();
         for record in records {
@@ -82,7 +82,7 @@ impl NoticeCarrier {
     }
 
     /// Looks at the next portion of the terminals without a session, if events were lost: those that were seen since the last event that
-    /// was read are off the line, and no event says so.
+    /// was read are offline, and no event says so.
     pub(super) async fn survey(&self, turn: &mut OpenTurn) -> Result<(), BackplaneError> {
         let Some(NoticeSurvey { since, after }) = turn.read.place.survey.clone() else { return Ok(()) };
         let status = Some(Status::Offline);
@@ -111,7 +111,7 @@ fn whole_scores(mut due: Vec<AwayItem>, until: AwayScore) -> (Vec<AwayItem>, Awa
     (due, told_to)
 }
 
-/// Whether a terminal is off the line, and one that the notice is about.
+/// Whether a terminal is offline, and one that the notice is about.
 fn is_gone(record: &NoticeRecord, view: &TerminalView) -> bool {
     view.status == Status::Offline && is_about(record, &view.id, Some(&view.labels))
 }

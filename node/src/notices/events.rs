@@ -60,7 +60,7 @@ impl NoticeCarrier {
         }
     }
 
-    /// Begins a search for terminals that went off the line while events were lost.
+    /// Begins a search for terminals that went offline while events were lost.
     fn note_gap(turn: &mut OpenTurn) {
         tracing::warn!("events were not stored any more when notices came to them: messages about them are lost");
         // What happened before the first notice was set concerns none.

@@ -1,4 +1,4 @@
-//! Which events messages tell of, and what events say of who is on the line.
+//! Which events messages tell of, and what events say of who is online.
 
 use jiff::Timestamp;
 use muster_protocol::{TerminalId, api::NoticeKind};
@@ -9,9 +9,9 @@ use crate::backplane::EventView;
 /// What an event says that concerns notices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeardEvent {
-    /// The terminal came on the line.
+    /// The terminal came online.
     Back(TerminalId),
-    /// The terminal went off the line.
+    /// The terminal went offline.
     Off(TerminalId, Timestamp),
     /// Something that a message tells of, of this terminal if it is about one.
     Told(NoticeKind, Option<TerminalId>, Option<Timestamp>),

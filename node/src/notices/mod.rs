@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   events ──▶ heard ─────────────────┐
-//!   away (off the line for so long) ──┼──▶ carrier ──▶ store: messages are queued, and how far all has come, in one step
+//!   away (offline for so long) ──┼──▶ carrier ──▶ store: messages are queued, and how far all has come, in one step
 //!   nodes that are lost ──────────────┘                  │
 //!                                     round (one a notice) ◀──▶ sender ──▶ receiver
 //! ```
@@ -14,7 +14,7 @@
 //! | `turn.rs` | what is decided in one turn, until the store takes it |
 //! | `carrier.rs` | takes turns |
 //! | `events.rs` | reads events, and queues the messages that tell of them |
-//! | `away.rs` | terminals that are off the line for so long, and those whose events were lost |
+//! | `away.rs` | terminals that are offline for so long, and those whose events were lost |
 //! | `round.rs` | tries the messages of one notice that are due |
 //! | `retry.rs` | whether and when a message is tried again |
 //! | `sender.rs`, `url.rs`, `address.rs` | posts a message, only to where it may go |

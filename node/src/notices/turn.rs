@@ -15,7 +15,7 @@ pub struct OpenTurn {
     pub read: NoticeTurn,
     /// The store's time when it was read.
     pub now: Timestamp,
-    /// Whether each terminal that is concerned went off the line or is back.
+    /// Whether each terminal that is concerned went offline or is back.
     pub moved: BTreeMap<TerminalId, Option<AwayScore>>,
     /// Nodes of which no more is to be told.
     pub nodes: Vec<NodeId>,
@@ -84,7 +84,7 @@ impl OpenTurn {
         self.messages.extend(told);
     }
 
-    /// Notes that a terminal went off the line. One whose event comes late gets a place that no notice has passed.
+    /// Notes that a terminal went offline. One whose event comes late gets a place that no notice has passed.
     pub fn went(&mut self, terminal: TerminalId, at: Timestamp) {
         if self.read.place.away_told.is_empty() {
             return;
@@ -98,12 +98,12 @@ impl OpenTurn {
         self.moved.insert(terminal, Some(score));
     }
 
-    /// Up to where every notice has told of terminals off the line.
+    /// Up to where every notice has told of offline terminals.
     pub fn forget_to(&self) -> AwayScore {
         self.read.place.away_told.values().min().copied().unwrap_or(AwayScore::MAX)
     }
 
-    /// Gives each notice about terminals off the line a place, from its beginning on, and takes the places of others away.
+    /// Gives each notice about offline terminals a place, from its beginning on, and takes the places of others away.
     fn begin_away(&mut self) {
         let before = std::mem::take(&mut self.read.place.away_told);
         let told = self.records().filter(|record| record.is_on(NoticeKind::TerminalAway)).map(|record| {

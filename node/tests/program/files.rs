@@ -51,7 +51,7 @@ async fn a_node_without_descriptors_says_so_at_rest_and_serves_again_when_there_
     let used = node.processor_time() - before;
     assert!(used < 50, "the node has used {used} hundredths of a second in one");
     drop(silent);
-    assert!(present.is_quiet(), "whoever is on the line stays");
+    assert!(present.is_quiet(), "whoever is online stays");
     node.allow_files(FILES);
     until_ready(address).await;
     let _new = OnlineTerminal::start(address, "new", V1, &[]).await;

@@ -139,7 +139,7 @@ async fn a_lost_terminals_will_is_published_once_and_one_that_left_has_none(clus
     lost.terminal.kill().await;
     left.terminal.close().await;
     let mut events = String::new();
-    until("both are off the line", async || {
+    until("both are offline", async || {
         events = cluster.events().await;
         events.matches("terminal.offline").count() == 2
     })

@@ -172,12 +172,12 @@ def test_an_operator_finds_sends_watches_retries_and_drains(
     tab.shows("20 of 20 targets confirmed")
     expect(tab.open("terminals?match=shop%20%3D%207%20and%20%40id%20%5E%3D%20box").rows()).to_have_count(0)
     expect(tab.open("terminals?match=shop%20%3D%207").rows()).to_have_count(20, timeout=SOON)
-    tab.open("send?match=shop%20in%20(7,%208)").shows("20 terminals, all on the line now.")
+    tab.open("send?match=shop%20in%20(7,%208)").shows("20 terminals, all online now.")
     assert cluster.api.ask("PUT", "/v1/selectors/shops", {"match": "shop in (7, 8)"})[0] == 200
     for page in ("terminals", "send"):
         offered = tab.open(f"{page}?match=%40saved(shops)").page.locator("#saved-selectors option")
         expect(offered).to_have_attribute("value", "@saved(shops)")
-    tab.shows("20 terminals, all on the line now.")
+    tab.shows("20 terminals, all online now.")
     tab.open("send").page.get_by_text("All", exact=True).click()
     tab.send("reboot", count, expires_in="4s")
     tab.shows(f"{count - 3:,} of {count:,} targets confirmed")
@@ -218,7 +218,7 @@ def test_what_is_done_is_what_the_operator_saw_and_confirmed(
     payload.fill('{"n": 1152921504606846976}')
     tab.shows("can’t keep the number 1152921504606846976")
     payload.fill('{"n": 9007199254740991}')
-    tab.shows("1 terminal, all on the line now.")
+    tab.shows("1 terminal, all online now.")
 
     # The count of what was there before a change is no count of what is there now.
     held: list[Route] = []

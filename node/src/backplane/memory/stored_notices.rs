@@ -69,7 +69,7 @@ impl StoredNotices {
         self.by_name.values().map(stored).collect()
     }
 
-    /// Keeps which terminals are off the line.
+    /// Keeps which terminals are offline.
     pub(super) fn move_away(&mut self, step: &NoticeStep<'_>) {
         for terminal in step.back.iter().chain(step.off.iter().map(|(_, terminal)| terminal)) {
             if let Some(score) = self.away_since.remove(terminal) {

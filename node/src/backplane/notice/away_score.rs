@@ -1,4 +1,4 @@
-//! When a terminal went off the line, as a number by which such terminals are sorted.
+//! When a terminal went offline, as a number by which such terminals are sorted.
 
 use std::hash::Hasher;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The scores of one millisecond.
 const SPREAD: u64 = 2048;
 
-/// A place among the terminals that are off the line: the millisecond when the terminal went, and 11 bits of a hash of its id. So a portion
+/// A place among the terminals that are offline: the millisecond when the terminal went, and 11 bits of a hash of its id. So a portion
 /// of terminals can end within a millisecond in which a whole node went. The number is exact in Redis, which counts scores in floating
 /// point.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ impl AwayScore {
     /// Behind every other.
     pub const MAX: Self = Self(1 << 53);
 
-    /// Of a terminal that went off the line at this time.
+    /// Of a terminal that went offline at this time.
     pub fn of(terminal: &TerminalId, at: Timestamp) -> Self {
         let mut hash = FxHasher::default();
         hash.write(terminal.as_str().as_bytes());

@@ -25,7 +25,7 @@ pub struct NoticeRecord {
     pub url: String,
     /// What the notice is about.
     pub on: BTreeSet<NoticeKind>,
-    /// How long a terminal is off the line before a message tells of it.
+    /// How long a terminal is offline before a message tells of it.
     pub off_for: Duration,
     /// Which terminals the notice is about; all if `None`.
     pub expression: Option<MatchExpression>,
@@ -46,7 +46,7 @@ pub struct NoticePlace {
     /// The store's time when the last step was taken.
     #[serde(default)]
     pub heard_to: Timestamp,
-    /// Of each notice about terminals off the line, the terminals up to this score are told.
+    /// Of each notice about offline terminals, the terminals up to this score are told.
     #[serde(default)]
     pub away_told: BTreeMap<NoticeName, AwayScore>,
     /// The search for terminals whose events were not read in time. None if there is nothing to search for.
@@ -54,7 +54,7 @@ pub struct NoticePlace {
     pub survey: Option<NoticeSurvey>,
 }
 
-/// A search, in portions, for terminals that went off the line while events were lost.
+/// A search, in portions, for terminals that went offline while events were lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeSurvey {
     /// Terminals that were last seen before this were told of by events.

@@ -63,11 +63,11 @@ pub struct NoticeStep<'a> {
     pub place: &'a NoticePlace,
     /// The revision that is replaced.
     pub revision: u64,
-    /// Terminals that went off the line, at most 512.
+    /// Terminals that went offline, at most 512.
     pub off: &'a [(AwayScore, TerminalId)],
     /// Terminals that are back, at most 512.
     pub back: &'a [TerminalId],
-    /// Every notice has told of the terminals off the line up to this score: they are forgotten.
+    /// Every notice has told of the offline terminals up to this score: they are forgotten.
     pub forget_to: AwayScore,
     /// Lost nodes of which no more is to be told.
     pub nodes: &'a [NodeId],

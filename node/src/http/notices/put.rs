@@ -29,7 +29,7 @@ const SECRET_MIN: usize = 16;
 const SECRET_MAX: usize = 128;
 /// The most attempts to replace a notice that others replace at the same time.
 const ATTEMPTS: u32 = 8;
-/// The longest time off the line.
+/// The longest time offline.
 const OFF_FOR_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Sets a notice, new or in the place of one with the same name, which keeps its secret unless the call has one. The answer has the secret if

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub enum NoticeKind {
-    /// Terminals have been off the line for `off_for`.
+    /// Terminals have been offline for `off_for`.
     #[serde(rename = "terminal.away")]
     TerminalAway,
     /// A terminal has reported the condition `degraded` or `failing`.

@@ -28,7 +28,7 @@ pub struct NoticeRequest {
     pub url: String,
     /// What the notice is about.
     pub on: BTreeSet<NoticeKind>,
-    /// How long a terminal is off the line before `terminal.away` tells of it: 1 s to 30 days, 10 min by default.
+    /// How long a terminal is offline before `terminal.away` tells of it: 1 s to 30 days, 10 min by default.
     #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::DurationText"))]
     #[serde(default = "default_off_for", with = "humantime_serde")]
     pub off_for: Duration,

@@ -18,7 +18,7 @@ pub struct NoticeView {
     pub url: String,
     /// What the notice is about.
     pub on: BTreeSet<NoticeKind>,
-    /// How long a terminal is off the line before a message tells of it.
+    /// How long a terminal is offline before a message tells of it.
     #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::DurationText"))]
     #[serde(with = "humantime_serde")]
     pub off_for: Duration,

@@ -11,7 +11,7 @@ pub struct DueUpkeep {
     pub confirm: bool,
     /// Commands were begun by a node that did not finish their acceptance.
     pub finish: bool,
-    /// Terminals are off the line, so some may be forgotten.
+    /// Terminals are offline, so some may be forgotten.
     pub forget: bool,
     /// Commands are done, and that is not told everywhere.
     pub tell: bool,

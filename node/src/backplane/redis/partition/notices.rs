@@ -94,7 +94,7 @@ impl StorePartition {
         Ok(is_taken.then_some(lost))
     }
 
-    /// Terminals that went off the line behind one score and up to another, the first of them.
+    /// Terminals that went offline behind one score and up to another, the first of them.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.

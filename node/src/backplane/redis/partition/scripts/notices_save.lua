@@ -1,5 +1,5 @@
 -- Takes a step of all notices, if this node carries them on and nobody has taken a step since.
--- ARGV: node, revision that is replaced, place (JSON), score up to which terminals off the line are forgotten, the most bytes that wait for a
+-- ARGV: node, revision that is replaced, place (JSON), score up to which offline terminals are forgotten, the most bytes that wait for a
 --       receiver, how many terminals are back, how many went off, how many nodes are told of; then these terminals, a score and a
 --       terminal each, these nodes; then of each message the notice, its id, the message (JSON) and the bytes of its body. At most
 --       STEP_MAX of each
