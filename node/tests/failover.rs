@@ -54,7 +54,8 @@ impl Sentinel {
     }
 }
 
-/// The answers to all calls in `asked`. In Redis's protocol each call begins with `*` and the number of its words.
+/// The answers to all calls in `asked`. In Redis's protocol each call begins with `*` and the number of its words. This
+/// Sentinel has no epochs, so nodes follow it only once their master is gone.
 fn answers(asked: &str, master: u16) -> String {
     let calls = asked.split('*').skip(1);
     let answer = |call: &str| match call.contains("GET-MASTER-ADDR-BY-NAME") {

@@ -15,7 +15,7 @@ use futures_util::{
 use muster_net::Tls;
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, RedisResult, ServerErrorKind, cmd,
+    RedisError, RedisResult, ServerErrorKind, Value, cmd, from_redis_value,
 };
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -127,14 +127,12 @@ impl Sentinels {
     /// Asks a Sentinel which server is the master. Asks for the epoch first: if a failover comes between the two
     /// questions, the epoch is one too low, and not that of a later master.
     async fn named(&self, sentinel: &mut ServerConnection) -> RedisResult<Named> {
-        let about: RedisResult<HashMap<String, String>> =
-            cmd("SENTINEL").arg("MASTER").arg(&self.name).query_async(sentinel).await;
+        let about: RedisResult<Value> = cmd("SENTINEL").arg("MASTER").arg(&self.name).query_async(sentinel).await;
         let epoch = match about {
-            Ok(about) => about.get("config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0),
-            Err(error) if error.detail().is_some_and(|detail| detail.contains("No such master")) => {
-                return Err(unknown());
-            }
-            Err(error) => return Err(error),
+            Ok(about) => config_epoch(about),
+            Err(error) if error.is_unrecoverable_error() || error.is_timeout() => return Err(error),
+            // The next answer says what is wrong.
+            Err(_) => 0,
         };
         let answer: Option<(String, u16)> =
             cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name).query_async(sentinel).await?;
@@ -142,6 +140,13 @@ impl Sentinels {
         let info = ConnectionAddr::Tcp(host, port).into_connection_info()?.set_redis_settings(self.entry.clone());
         Ok(Named { info, epoch })
     }
+}
+
+/// Returns the epoch that a Sentinel tells of a master; 0 if it tells none. Some services answer the question for the
+/// address alone, and have no epochs.
+fn config_epoch(about: Value) -> u64 {
+    let about: HashMap<String, String> = from_redis_value(about).unwrap_or_default();
+    about.get("config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0)
 }
 
 fn unknown() -> RedisError {
