@@ -1,5 +1,7 @@
-"""Nginx is reloaded and killed, and its disk is full or read-only: F8, F9, F18, F22."""
+"""Nginx is reloaded and killed, or its workers are, and its disk is full or read-only: F8, F9, F18, F22, F23."""
 
+import os
+import signal
 import socket
 import time
 from collections import Counter
@@ -244,3 +246,46 @@ def wait_for_failure(proxy: Sidecar, attempts: int) -> Json:
 def generations(proxy: Sidecar) -> list[str]:
     """Return the folders of configurations that are on the disk."""
     return sorted(path.name for path in (proxy.folder / "gen").iterdir())
+
+
+# F23: Nginx's workers are killed with SIGKILL again and again, with every terminal's connection. The master starts
+# others.
+
+
+@pytest.mark.fault(id="F23")
+@pytest.mark.cluster(nodes=2, node_flags="--ping 60s")
+def test_commands_are_run_once_while_workers_are_killed_again_and_again(
+    process_cluster: ProcessCluster, agents: AgentsFactory, load: LoadFactory, scale: Scale
+) -> None:
+    fleet = agents(scale(100, 1000)).online()
+    commands = load(fleet, commands=scale(400, 4000), pace=scale(60, 100))
+    master = process_cluster.pid("nginx")
+    # The last two kills come while many terminals are still away.
+    shares = (0.1, 0.3, 0.5, 0.6, 0.65)
+    for share in shares:
+        commands.reach(share)
+        assert commands.under_way()
+        kill_workers(process_cluster)
+
+    wait.until(lambda: len(fleet.connected()), lambda connected: connected == fleet.terminals)
+    assert process_cluster.pid("nginx") == master and process_cluster.runs("nginx")
+    cuts = Counter(line["terminal"] for line in fleet.lines("offline"))
+    assert len(cuts) == fleet.terminals and max(cuts.values()) <= len(shares), "each kill cuts a session at most once"
+    ends = Counter(line["end"] for line in fleet.ends())
+    assert all(end.startswith("lost: ") for end in ends), f"a session was closed, or a handshake refused: {ends}"
+    # A call that a kill cut had no answer. No call was answered with an error.
+    assert all("POST /v1/commands: " in why for why in commands.refused), commands.refused
+    assert commands.judged()
+
+
+def kill_workers(cluster: ProcessCluster) -> None:
+    """Kill each worker of an Nginx that has no old ones, and wait until the master has started as many others."""
+    killed = workers(cluster)
+    for worker in killed:
+        os.kill(worker, signal.SIGKILL)
+    wait.until(lambda: workers(cluster), lambda now: len(now) == len(killed) and not now & killed)
+
+
+def workers(cluster: ProcessCluster) -> set[int]:
+    """Return the ids of Nginx's workers."""
+    return set(process.nginx_workers(cluster.directory)) - {cluster.pid("nginx")}
