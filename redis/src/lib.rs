@@ -78,6 +78,7 @@
 //! | `single`, `locate` | follow the master of one server or of Sentinels |
 //! | `sentinels` | asks Sentinels which server is the master, and whether it still is |
 //! | `master` | a master that was found |
+//! | `newest` | asks several sources at once, and takes the newest answer |
 //! | `cluster` | follows the masters of a Redis Cluster |
 //! | `connection` | sends commands for one tag |
 //! | `listen`, `listener` | receive the messages of channels: of one tag, and of all |
@@ -95,6 +96,7 @@ mod listener;
 mod locate;
 mod master;
 mod masters;
+mod newest;
 mod requirements;
 pub mod secret;
 mod sentinels;

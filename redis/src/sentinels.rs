@@ -7,26 +7,20 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use futures_util::{
-    StreamExt,
-    future::{FutureExt, select_all},
-    stream::FuturesUnordered,
-};
+use futures_util::future::{FutureExt, select_all};
 use muster_net::Tls;
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
     RedisError, RedisResult, ServerErrorKind, Value, cmd, from_redis_value,
 };
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use crate::{
-    master::{Master, late},
+    master::Master,
+    newest::newest,
     server::{ANSWER, ServerConnection},
 };
 
-/// How long the other Sentinels have after the first has led to a master. A Sentinel that is cut off from the rest
-/// names an old master, and may be the first to answer.
-const OTHERS: Duration = Duration::from_millis(100);
 /// The time from one answer of a Sentinel to the next question.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -53,29 +47,8 @@ impl Sentinels {
     /// or another of a higher epoch that is found soon after. So a Sentinel that is dead, hangs, or names an old master
     /// delays little. Returns the last error if no Sentinel leads to a master.
     pub async fn master(&self, tls: Option<&Tls>, deadline: Instant) -> RedisResult<Master> {
-        let ask = async |sentinel| {
-            let answer = timeout_at(deadline, self.master_by(sentinel, tls, deadline)).await;
-            answer.unwrap_or_else(|_| Err(late()))
-        };
-        let mut asked: FuturesUnordered<_> = self.members.iter().map(ask).collect();
-        let mut failure = late();
-        let mut newest = loop {
-            match asked.next().await {
-                Some(Ok(master)) => break master,
-                Some(Err(error)) => failure = error,
-                None => return Err(failure),
-            }
-        };
-        let others = async {
-            while let Some(answer) = asked.next().await {
-                match answer {
-                    Ok(master) if master.epoch > newest.epoch => newest = master,
-                    _ => {}
-                }
-            }
-        };
-        let _ = timeout(OTHERS, others).await;
-        Ok(newest)
+        let asked = self.members.iter().map(|sentinel| self.master_by(sentinel, tls, deadline).boxed());
+        newest(asked, deadline, |master| master.epoch).await
     }
 
     /// Waits until a Sentinel names another server of a higher epoch than this master's, and that server says that it

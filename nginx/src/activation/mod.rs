@@ -109,10 +109,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{
-        generations::Generations, membership::Members, nginx::Nginx, own_files::OwnFiles, ports::Ports,
-        template::render,
-    };
+    use crate::{generations::Generations, nginx::Nginx, ports::Ports, template::render};
 
     /// Returns a program in place of Nginx: it refuses a configuration while the file `refuse` is beside it, and
     /// otherwise runs and answers nothing.

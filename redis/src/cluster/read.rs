@@ -1,22 +1,18 @@
 //! Reads the map of slots from the members of a Redis Cluster.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use futures_util::{StreamExt, future::FutureExt, stream::FuturesUnordered};
+use futures_util::future::FutureExt;
 use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult, Value, pipe};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::Instant;
 
 use super::slots::SlotMap;
 use crate::{
     locate::{EARLIER, SOURCE_ANSWER},
-    master::late,
+    newest::newest,
     server::ServerConnection,
     topology::{Servers, Topology},
 };
-
-/// How long the other members have after the first has answered. A member that is cut off from the rest knows an old
-/// map, and may be the first to answer.
-const OTHERS: Duration = Duration::from_millis(100);
 
 /// How many members are asked at most, besides those in the URL.
 const MOST: usize = 8;
@@ -57,30 +53,10 @@ pub async fn read(topology: Arc<Topology>, sources: Vec<Source>) -> RedisResult<
     let deadline = Instant::now() + SOURCE_ANSWER;
     let ask = |source: Source| {
         let topology = topology.clone();
-        async move { timeout_at(deadline, ask(&topology, source, deadline - EARLIER)).await.unwrap_or_else(|_| Err(late())) }.boxed()
+        async move { ask(&topology, source, deadline - EARLIER).await }.boxed()
     };
-    let mut asked: FuturesUnordered<_> = sources.into_iter().map(ask).collect();
-    let (mut newest, mut failure) = (None, late());
-    while let Some(answer) = asked.next().await {
-        match answer {
-            Ok(reading) => {
-                newest = Some(reading);
-                break;
-            }
-            Err(error) => failure = error,
-        }
-    }
-    let Some(mut newest) = newest else { return Err(failure) };
-    let others = async {
-        while let Some(answer) = asked.next().await {
-            match answer {
-                Ok(reading) if (reading.whole, reading.epoch) > (newest.whole, newest.epoch) => newest = reading,
-                _ => {}
-            }
-        }
-    };
-    let _ = timeout(OTHERS, others).await;
-    Ok(newest.map)
+    let reading = newest(sources.into_iter().map(ask), deadline, |reading| (reading.whole, reading.epoch)).await?;
+    Ok(reading.map)
 }
 
 async fn ask(topology: &Topology, source: Source, deadline: Instant) -> RedisResult<Reading> {
@@ -107,6 +83,8 @@ fn broken(address: &ConnectionAddr) -> RedisError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
